@@ -1,7 +1,10 @@
 """Every recipe of `docs/runbooks.md`, run as it stands there against the sandbox."""
 
 import json
+import os
 import re
+import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,12 +55,32 @@ def test_everything_that_a_deploy_started_is_stopped_as_it_was_read(outside: Out
     assert outside.json("history")["operations"][0]["reason"] == "OPS-4711"
 
 
-def test_a_name_is_held(outside: Outside) -> None:
-    done = run(outside, RECIPES["held"][1], DEPLOY="patch-openssl", TICKET="OPS-4711", HOLD="1s")
+_BESIDE = """runcancel() {
+  case "$*" in
+    *--hold*) command runcancel "$@" & echo $! > pid; wait $! ;;
+    *) command runcancel "$@" ;;
+  esac
+}
+"""
+"""A hold whose process the test can end: it lasts 30 s at least."""
 
-    assert done.code == 3, str(done)  # what has started on Alibaba Cloud goes on
-    assert "The hold ended: no run joined it" in done.err
+
+def test_a_name_is_held(outside: Outside) -> None:
+    def end() -> None:
+        outside.wait_for("CancelInvocation")
+        outside.wait_for("StopInvocation")
+        os.kill(int((outside.home / "pid").read_text()), signal.SIGTERM)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    done = run(outside, _BESIDE + RECIPES["held"][1], DEPLOY="patch-openssl", TICKET="OPS-4711", HOLD="30s")
+    thread.join()
+
+    assert done.code == 143, str(done)
+    assert "The hold ended early: it ended before the first listing" in done.err
     assert done.out == ""
+    lines = [json.loads(line) for line in (outside.home / "hold.jsonl").read_text().splitlines()]
+    assert {one["run"] for one in lines if one["type"] == "outcome"} == {ONE_SHOT, TENCENT}
 
 
 def test_a_window_is_kept_from_starting_again(outside: Outside) -> None:

@@ -50,11 +50,17 @@ class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     max_runs: int | None = None
     max_targets: int | None = None
+    max_triggers: int | None = None
 
     @property
     def limits(self) -> Limits:
-        """The limits of an operation, which no option raises."""
+        """The limits of a cancel, which no option raises."""
         return Limits(max_runs=self.max_runs, max_targets=self.max_targets)
+
+    @property
+    def trigger_limits(self) -> Limits:
+        """The limits of a change of triggers, which no option raises."""
+        return Limits(max_runs=self.max_triggers)
 
 
 class JournalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

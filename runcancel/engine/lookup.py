@@ -10,6 +10,7 @@ from runcancel.config import settings as settings_
 from runcancel.config.references import Reference
 from runcancel.config.settings import Settings
 from runcancel.engine.connections import Batch, Clouds, read
+from runcancel.engine.retry import last_try
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.runs import Kind, Problem, Ref, Scope, Snapshot
 from runcancel.model.states import Reason
@@ -162,10 +163,11 @@ def look_up(
     `Interrupted` after a signal.
     """
     lookup = Lookup(references, settings, scopes_of=scopes_of)
-    until = math.inf if within is None else workers.clock.monotonic() + within
+    now = workers.clock.monotonic()
+    until, last_try_at = (math.inf, math.inf) if within is None else (now + within, last_try(now, within))
 
     def work(probe: Probe) -> tuple[LookupResponse, ...]:
-        with no_later_than(until):
+        with no_later_than(last_try_at):
             return answers(clouds, probe, workers.clock, full=full)
 
     group = TaskGroup[Probe, tuple[LookupResponse, ...]](workers, work)

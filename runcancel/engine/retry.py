@@ -20,6 +20,7 @@ NO_ANSWER = frozenset({Reason.LOST, Reason.UNREACHABLE})
 _UNCERTAIN = IN_DOUBT | {Reason.NOT_FOUND}
 _REQUEUED = 0.2  # seconds before a throttled request joins its queue again, to be read first
 ONE_TRY = 1.0  # seconds for a reading that can change nothing: the cancel never left
+_LAST_REPLY = 1.0  # seconds that are left for the reply to the last try
 _LONGEST_PAUSE = 20.0  # seconds
 _LEAST_SILENCE = 5.0  # seconds without a reply before a scope may be called silent
 
@@ -58,3 +59,11 @@ def pause(error: CloudError, tries: int, jitter: float) -> float:
     if error.reason is Reason.BUSY:
         return _REQUEUED * (1 + jitter)
     return min(_LONGEST_PAUSE, (1 << min(tries - 1, 10)) * (1 + jitter / 2))
+
+
+def last_try(now: float, within: float) -> float:
+    """The monotonic second after which nothing is repeated, where a result is waited for `within` seconds from `now`.
+
+    It is a little before their end, so that the last failure arrives in time: else nobody learns the reason.
+    """
+    return now + within - min(_LAST_REPLY, within / 4)

@@ -31,13 +31,14 @@ _MOST_TARGETS = 10**9  # more has no run of any cloud
 class ReferenceList(Struct, frozen=True, kw_only=True):
     """References out of a file. `complete` is false when the list is marked as incomplete, or ends without a mark.
 
-    `bare`: some are references alone, which do not show whether the list is complete. `matched`: through which
-    fact a search found a run, where the list has it.
+    `cut`: it is marked as cut by a limit, and nothing else is missing. `bare`: some are references alone, which do not
+    show whether the list is complete. `matched`: through which fact a search found a run, where the list has it.
     """
 
     references: tuple[Reference, ...]
     complete: bool
     bare: bool
+    cut: bool = False
     matched: Mapping[Reference, Fact] = {}
 
 
@@ -54,7 +55,7 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
     """
     by_reference: dict[Reference, Reference] = {}
     matched: dict[Reference, Fact] = {}
-    complete = True
+    complete, cut = True, False
     open_ = False  # lines of JSON came that no end line has closed
     bare = False
     fact_at = 0  # the column of tsv that says through which fact a run was found; the first is the reference
@@ -83,15 +84,21 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
                 if entry.get("matched_by") is not None:
                     matched[reference] = _fact(entry["matched_by"])
             elif kind == "end":
-                complete &= entry.get("complete") is True and entry.get("truncated") is not True
+                complete &= entry.get("complete") is True
+                cut |= entry.get("truncated") is True
             elif kind != "error" and (keys is _RUNS or kind not in _BESIDE):
                 raise _no_trigger(entry) if triggers else _no_run(entry)
         except UsageError as error:
             raise _document(text, name) or UsageError(
                 f"{name}, line {number}: {error.message}", hint=error.hint
             ) from None
+    whole = complete and not open_
     return ReferenceList(
-        references=tuple(by_reference.values()), complete=complete and not open_, bare=bare, matched=matched
+        references=tuple(by_reference.values()),
+        complete=whole and not cut,
+        bare=bare,
+        cut=whole and cut,
+        matched=matched,
     )
 
 

@@ -1,5 +1,6 @@
 """Search scopes for runs, in parallel; what a scope that does not answer leaves open is a gap."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from msgspec import structs
 
 from runcancel.engine.connections import Clouds, batches, read
 from runcancel.engine.events import SearchCount
+from runcancel.engine.retry import last_try
 from runcancel.errors import CloudError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Kind, Problem, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers import provider
-from runcancel.runtime.throttle import GivenUp
+from runcancel.runtime.throttle import GivenUp, no_later_than
 from runcancel.runtime.workers import TaskGroup, Workers
 
 T = TypeVar("T")
@@ -142,21 +144,23 @@ def as_completed(
     called with each that ended. Raises `Interrupted` after a signal.
     """
     opened: dict[K, Iterator[T]] = {}
+    until = None if within is None else workers.clock.monotonic() + within
+    last_try_at = math.inf if within is None else last_try(workers.clock.monotonic(), within)
 
     def chunk(key: K) -> list[T | CloudError]:
         rows: list[T | CloudError] = []
         try:
-            if key not in opened:
-                opened[key] = sources[key]()
-            for row in islice(opened[key], _CHUNK):
-                rows.append(row)  # noqa: PERF402 - what came before an error counts
+            with no_later_than(last_try_at):
+                if key not in opened:
+                    opened[key] = sources[key]()
+                for row in islice(opened[key], _CHUNK):
+                    rows.append(row)  # noqa: PERF402 - what came before an error counts
         except CloudError as error:
             rows.append(error)
         return rows
 
     tasks = TaskGroup[K, list[T | CloudError]](workers, chunk)
     pending = dict.fromkeys(sources)
-    until = None if within is None else workers.clock.monotonic() + within
     try:
         tasks.submit_all(sources, queue=queue)
         while pending:

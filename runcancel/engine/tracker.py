@@ -213,7 +213,8 @@ class RunTracker:
         if all_seen or (self._denied and all(one.judged for one in self.started)):
             return True
         self.wake_at = max([self._deadline, *(one._deadline for one in self.started)])
-        self.wake_at += READ_WITHIN if self._seen_at is None and not self._denied else 0.0
+        if self._seen_at is None and not self._denied:  # one reading at least is waited for
+            self.wake_at += min(READ_WITHIN, max(ONE_TRY, self._policy.timeout))
         return now >= self.wake_at
 
     @property

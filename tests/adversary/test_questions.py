@@ -10,7 +10,7 @@ from typing import Any
 
 import pexpect
 import pytest
-from outside import KILLED, TENCENT, Outside, id_of, named
+from outside import KILLED, SWITCHES, TENCENT, Outside, id_of, named
 
 LIST = f"{TENCENT}\n{KILLED}\n"
 
@@ -135,6 +135,20 @@ def test_a_limit_that_no_flag_raises_is_not_said_to_be_raised_by_one(outside: Ou
         assert done.code == 6, str(done)
         assert f"caps.{name} of the configuration" in done.err
         assert "To proceed" not in done.err
+
+
+def test_the_configuration_lowers_the_limit_of_triggers(outside: Outside) -> None:
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("[caps]\nmax_runs = 9\nmax_triggers = 1\n")
+    enabled = ("aws:us-east-2:window/mw-0c50858d01c0ffee0", "tencent:ap-guangzhou:invoker/ivk-u6nwnf8n")
+
+    for argv in (("disable", *enabled), ("disable", *enabled, "--max-triggers", "9")):
+        done = outside.run(*argv, "--confirm", "2")
+        assert done.code == 6, str(done)
+        assert "2 triggers match; the limit is 1 (caps.max_triggers)" in done.err
+        assert "caps.max_triggers of the configuration" in done.err
+    assert not SWITCHES & set(outside.actions())
 
 
 def test_targets_that_join_while_a_person_reads_the_plan_are_left_alone(outside: Outside) -> None:

@@ -13,7 +13,7 @@ PAGES = [page for page in ("-".join(words) for words in HELPS) if not page.start
 
 KNOWN = (
     (r"\b01(?:K9ZQ3V7W5T8R2M4N6P0C1D2E|K9ZQ3V|K9ZQ8D|JDQ)\b", "{operation}"),
-    (r"-- *hold 30m", "--hold 1s"),
+    (r"-- *hold 30m", "--hold 30s"),
     (r" {3,}\(.*\)", ""),
 )
 """What a reader puts in place of the examples, and how long a test waits."""
@@ -21,7 +21,7 @@ KNOWN = (
 EXPECTED = {
     "runcancel cancel": 2,  # without a terminal there is no list to choose from
     "runcancel cancel --name patch-openssl -r all --max-runs 50": 6,  # two accounts, and no terminal to confirm on
-    "runcancel cancel --name patch-openssl --hold 1s --max-runs 50": 6,
+    "runcancel cancel --name patch-openssl --hold 30s --max-runs 50": 6,
     "runcancel contexts import --c7n-org accounts.yml": 6,  # it asks before it writes
     "runcancel contexts import --aws-organization --ou ou-sbox-prod0000": 2,  # its accounts are those of --accounts
     "runcancel cancel --plan plan.json --yes": 3,  # Alibaba Cloud does not stop what has started

@@ -181,7 +181,8 @@ WRONG = {
     ),
     "targets": (("--name", "x", "--target", "i-1", "--hold", "1m", "--max-runs", "5"), "--target cannot be used"),
     "no limit": (("--name", "x", "--hold", "1m"), "--hold needs --max-runs N"),
-    "no time": (("--name", "x", "--hold", "0", "--max-runs", "5"), "must be longer than 0"),
+    "no time": (("--name", "x", "--hold", "0", "--max-runs", "5"), "is shorter than 30s, the time between"),
+    "no listing": (("--name", "x", "--hold", "29s", "--max-runs", "5"), "is shorter than 30s, the time between"),
     "no duration": (("--name", "x", "--hold", "soon", "--max-runs", "5"), "is not a duration"),
     "a request": (("--cli-input-json", '{"hold": "1m"}', "--name", "x", "--max-runs", "5"), "--hold DURATION"),
 }
@@ -246,7 +247,7 @@ site_policy.OWNERS = frozenset({{os.getuid()}})
 
 
 def test_a_dry_run_shows_what_would_happen(outside: Outside) -> None:
-    done = outside.run("cancel", *HOLD, "-n", "-o", "json")
+    done = hold(outside, *HOLD, "-n", "-o", "json")
 
     assert [one["run"] for one in done.document["plan"]] == [TENCENT]
     assert "Hold for 3.2s: every run that matches --name patch-openssl is cancelled" in done.err
@@ -297,7 +298,7 @@ def test_with_triggers_both_in_one_operation(outside: Outside) -> None:
     row = outside.json("status", ref, "--trigger")["runs"][0]
 
     argv = ("--name", row["name"] or row["document"], *HERE, "--hold", "1.3s", "--max-runs", "5", "--disable-triggers")
-    planned = outside.json("cancel", *argv, "-n")["plan"]
+    planned = hold(outside, *argv, "-n", "-o", "json").document["plan"]
     done = hold(outside, *argv, "--confirm", str(len(planned)), "-o", "json")
 
     assert [(one["trigger"], one["verdict"]) for one in done.document["triggers"]] == [(row["trigger"], "disabled")]
@@ -308,7 +309,7 @@ def test_with_triggers_both_in_one_operation(outside: Outside) -> None:
 def test_every_kind_of_a_scope_is_listed(outside: Outside) -> None:
     document = outside.json("status", COMMAND)["runs"][0]["document"]
     argv = ("--document", document, "-r", "us-east-2", "--kind", "command", "--hold", "1.3s", "--max-runs", "99")
-    planned = outside.json("cancel", *argv, "-n")["plan"]
+    planned = hold(outside, *argv, "-n", "-o", "json").document["plan"]
     with a_step_later(
         outside, lambda: outside.add("aws", "command", document=document, targets={"running": 2})
     ) as started:
@@ -334,28 +335,31 @@ def a_step_later(outside: Outside, step: Callable[[], str]) -> Iterator[list[str
 
 
 def test_it_is_the_installed_command_that_holds(outside: Outside) -> None:
-    """Without a fast clock: shorter than the time between two listings, so there is none but the first."""
-    done = subprocess.run(
-        [RUNCANCEL, "cancel", "--name", NAME, *HERE, "--hold", "2s", "--max-runs", "5", "--yes", "-o", "json"],
+    """Without a fast clock: it ends before the first listing is due, and so knows nothing of what started."""
+    child = subprocess.Popen(
+        [RUNCANCEL, "cancel", "--name", NAME, *HERE, "--hold", "30s", "--max-runs", "5", "--yes"],
         env=outside.environ,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
+    outside.wait_for("CancelInvocation")
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
 
-    assert done.returncode == 0, done.stderr
-    assert "The hold ended: no run joined it" in done.stderr
+    assert child.returncode == 130, err
+    assert "The hold ended early: it ended before the first listing" in err
+    assert "no run joined it" not in err
     assert len(listings(outside)) == 1
 
 
 def test_a_gap_of_the_first_listing_stays_where_there_is_no_other(outside: Outside) -> None:
     outside.faults({"action": "DescribeInvocations", "region": "ap-shanghai", "kind": "denied"})
 
-    regions = ("-p", "tencent", "-r", "ap-guangzhou,ap-shanghai")
-    done = hold(outside, "--name", NAME, *regions, "--hold", "0.2s", "--max-runs", "5", "--yes", "-o", "json")
+    argv = ("--name", NAME, "-p", "tencent", "-r", "ap-guangzhou,ap-shanghai", "--max-runs", "5", "--yes", "-o", "json")
+    done, _ = outside.interrupted(signal.SIGINT, "cancel", *argv, "--hold", "1h", until="CancelInvocation")
 
-    assert done.code == 7, str(done)
+    assert done.code == 130, str(done)
     assert [one["scope"] for one in done.document["errors"]] == ["tencent:ap-shanghai"]
 
 
@@ -367,7 +371,7 @@ def test_what_the_given_confirmation_does_not_cover_is_left_alone(outside: Outsi
 
     with a_step_later(outside, by_comment) as started:
         done = hold(outside, *argv, "--hold", "1.3s", "--yes", "-o", "json")
-    again = hold(outside, *argv, "--hold", "0.5s", "--confirm", "1", "-o", "json")
+    again = hold(outside, *argv, "--hold", "1.1s", "--confirm", "1", "-o", "json")
 
     (row,) = done.document["outcomes"]
     assert (row["run"], row["verdict"], row["error"]["code"]) == (started[0], "skipped", "refused")
@@ -401,7 +405,7 @@ def test_what_a_trigger_starts_during_the_hold_is_cancelled(outside: Outside) ->
     ref = of_invoker(outside)
     document = outside.json("status", ref)["runs"][0]["document"]
     argv = ("--document", document, *HERE, "--hold", "2.2s", "--max-runs", "9")
-    planned = outside.json("cancel", *argv, "-n")["plan"]
+    planned = hold(outside, *argv, "-n", "-o", "json").document["plan"]
 
     def time_passes() -> str:
         outside.box.clock.advance(3600.0)

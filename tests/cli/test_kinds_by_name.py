@@ -34,6 +34,26 @@ def test_a_list_with_kind_has_nothing_else(ref: str, outside: Outside) -> None:
 
 
 @every_kind
+def test_an_empty_list_names_the_kind_that_was_not_searched(ref: str, outside: Outside) -> None:
+    provider, kind, _, _ = FOUND[ref]
+
+    without = outside.on_terminal("list", "-p", provider, "--name", "no-such-run", columns=200)
+    with_kind = outside.on_terminal("list", "-p", provider, "--name", "no-such-run", "--kind", kind, columns=200)
+
+    assert f"not searched: {provider} {kind} (--kind {kind})." in without.final
+    assert "not searched" not in with_kind.final
+
+
+def test_a_list_of_a_kind_with_schedules_notes_that_it_leaves_them_out(outside: Outside) -> None:
+    argv = ("list", "-p", "alibaba", "--kind", "oos", "--status", "all")
+    note = "alibaba oos: runs that are schedules are left out (--include-schedules)"
+
+    assert note in outside.run(*argv).err
+    assert note not in outside.run(*argv, "--include-schedules").err
+    assert "schedules" not in outside.run("list", "-p", "alibaba").err
+
+
+@every_kind
 def test_a_cancel_by_filter_needs_the_kind(ref: str, outside: Outside) -> None:
     provider, kind, _, document = FOUND[ref]
 

@@ -76,6 +76,30 @@ def test_a_list_that_was_cut_cancels_nothing(outside: Outside) -> None:
     assert outside.writes() == []
 
 
+_UNUSABLE = {
+    "http-500": ("tencent:*=http-500", {}, "HTTP 500"),
+    "throttle": ("tencent:*=throttle", {}, "exceed the limit"),
+    "html-200": ("tencent:*=html-200", {}, "not trusted"),
+    "unreachable": ("", {"RUNCANCEL_TENCENT_ENDPOINT_URL": "http://127.0.0.1:1"}, "127.0.0.1:1"),
+}
+
+
+@pytest.mark.parametrize("verb", ["cancel", "disable", "enable"])
+@pytest.mark.parametrize("failure", _UNUSABLE)
+def test_a_bounded_search_names_why_a_scope_was_not_searched(outside: Outside, failure: str, verb: str) -> None:
+    fault, env, cause = _UNUSABLE[failure]
+    outside.faults(*([fault] if fault else []))
+    argv = ("--name", "x", "-p", "tencent", "-r", "ap-guangzhou", "--yes", "--lookup-timeout", "2", "-o", "json")
+
+    done = outside.run(verb, *argv, env=env)
+
+    assert done.code == 7, str(done)
+    (error,) = done.document["errors"]
+    assert error["code"] != "timed_out"
+    assert cause in error["message"], error
+    assert "did not reply within" not in done.err
+
+
 @pytest.mark.parametrize("argv", [("list",), ("cancel",), ("cancel", "-n")])
 def test_an_empty_result_names_what_was_searched(outside: Outside, argv: tuple[str, ...]) -> None:
     outside.faults("alibaba:*=denied")

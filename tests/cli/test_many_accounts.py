@@ -67,7 +67,7 @@ def test_an_empty_result_counts_the_accounts(fleet: Outside) -> None:
     shown = fleet.on_terminal("list", "-r", "all", "--name", "nothing", columns=400, lines=60)
 
     assert "Searched 180 scopes of 30 accounts; not searched: a030@aws us-east-2 (denied), " in shown.final
-    assert "2 more (denied)." in shown.final
+    assert "2 more (denied), aws state-machine (--kind state-machine)." in shown.final
 
 
 def test_rows_come_before_the_last_scope_has_replied(fleet: Outside) -> None:

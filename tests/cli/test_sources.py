@@ -1,5 +1,6 @@
 """Runs that a verb is about, from a list in a file and from an earlier operation."""
 
+import json
 import re
 import signal
 
@@ -48,13 +49,11 @@ def test_a_file_names_runs_in_every_form_that_lists_them(outside: Outside, verb:
 @pytest.mark.parametrize("verb", READING)
 def test_one_place_is_given_and_it_is_there(outside: Outside, verb: str) -> None:
     operation = cancelled(outside)
-    (outside.home / "cut").write_text('{"type":"end","complete":true,"truncated":true}\n', encoding="utf-8")
 
     for argv, words in {
         (): "missing argument",
         (TENCENT, "--operation", "last"): "cannot be used together",
         ("-f", "bare", "--operation", "last"): "cannot be used together",
-        ("-f", "cut"): "incomplete list",
         ("--operation", "nope"): "“nope” is not the id of an operation",
     }.items():
         done = outside.run(verb, *argv)
@@ -64,6 +63,46 @@ def test_one_place_is_given_and_it_is_there(outside: Outside, verb: str) -> None
     several = outside.run(verb, "--operation", operation[:1])
     assert several.code == 2
     assert f"2 operations begin with {operation[:1]}" in several.err
+
+
+@pytest.mark.parametrize("verb", READING)
+@pytest.mark.parametrize("end", ['{"type":"end","complete":false,"truncated":false}', ""])
+def test_what_an_incomplete_list_lacks_hides_no_run_that_it_names(outside: Outside, verb: str, end: str) -> None:
+    cancelled(outside)
+    run = json.dumps({"type": "run", "ref": TENCENT})
+    (outside.home / "list").write_text(f"{run}\n{end}\n", encoding="utf-8")
+
+    done = outside.run(verb, "-f", "list", "-o", "json")
+
+    assert done.code == 7, str(done)
+    assert TENCENT in done.out
+    assert not done.document["complete"]
+    assert ["list is an incomplete list" in one["message"] for one in done.document["errors"]] == [True]
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_a_list_that_was_cut_on_purpose_is_read_with_a_note(outside: Outside, verb: str) -> None:
+    cancelled(outside)
+    run = json.dumps({"type": "run", "ref": TENCENT})
+    end = json.dumps({"type": "end", "complete": True, "truncated": True})
+    (outside.home / "list").write_text(f"{run}\n{end}\n", encoding="utf-8")
+
+    done = outside.run(verb, "-f", "list", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.document["complete"]
+    assert "list was cut by --limit; only the runs in it are read" in done.err
+
+
+def test_a_follower_reports_an_incomplete_list(outside: Outside) -> None:
+    cancelled(outside)
+    run = json.dumps({"type": "run", "ref": TENCENT})
+    (outside.home / "list").write_text(f"{run}\n", encoding="utf-8")
+
+    done = outside.run("logs", "-f", "list", "--follow")
+
+    assert done.code == 7, str(done)
+    assert "list is an incomplete list" in done.err
 
 
 OF_AN_OPERATION = {

@@ -426,6 +426,16 @@ def test_a_run_that_could_not_be_seen_again_is_requested_and_says_why() -> None:
     assert stage.took < 25
 
 
+@pytest.mark.parametrize(("timeout", "most"), [(0, 2), (3, 7), (10, 22), (30, 47)])
+def test_a_short_timeout_is_not_exceeded_by_a_long_wait_for_the_first_reading(timeout: float, most: float) -> None:
+    stage = Stage({PATCH: lambda since: seen(PATCH, R, {"a": R}) if since is None else error(Reason.DOWN)})
+
+    outcome = stage.one(WaitPolicy(timeout=timeout))
+
+    assert (outcome.verdict, outcome.after) == (Verdict.REQUESTED, None)
+    assert stage.took <= most
+
+
 @pytest.mark.parametrize(
     ("replies", "after", "verbs", "verdict"),
     [

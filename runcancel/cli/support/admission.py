@@ -149,8 +149,9 @@ class Admission(Struct, frozen=True, kw_only=True):
 
     @property
     def _configured(self) -> Limits:
-        """What no option raises: the configuration limits runs, not triggers."""
-        return self.session.settings.config.caps.limits if self.action is CANCEL else limits.NO_LIMITS
+        """What no option raises."""
+        caps = self.session.settings.config.caps
+        return caps.limits if self.action is CANCEL else caps.trigger_limits
 
     def owners(self, scopes: Iterable[Scope]) -> set[str]:
         """Whose accounts these scopes are in."""

@@ -5,9 +5,9 @@ from functools import partial
 from itertools import islice
 
 from runcancel.cli.session import Session
+from runcancel.cli.support.named import NamedRuns
 from runcancel.cli.support.remarks import Remarks
 from runcancel.cli.support.stale import Stale
-from runcancel.config.references import Reference
 from runcancel.engine.connections import Batch, Clouds, read
 from runcancel.engine.decoding import as_text
 from runcancel.engine.growth import BEGIN, Marks, fresh
@@ -37,7 +37,7 @@ class Follower:
     def __init__(
         self,
         session: Session,
-        references: Sequence[Reference],
+        subject: NamedRuns,
         criteria: InvocationFilter,
         answer: Writer,
         *,
@@ -46,14 +46,14 @@ class Follower:
         apart: bool,
     ) -> None:
         self._session = session
-        self._lookup = Lookup(references, session.settings)
+        self._lookup = Lookup(subject.references, session.settings)
         self._criteria = criteria
         self._answer = answer
         self._encoding = encoding
         self._tail = tail
         self._apart = apart
         self._readings: dict[Ref, _Reading] = {}
-        self._problems: list[Problem] = []
+        self._problems: list[Problem] = [*subject.gaps]
         self._stale = Stale(session)
         self._open = 0  # tasks that are out
         self._tasks = TaskGroup[_Step, Callable[[], None]](session.workers, lambda step: step())

@@ -13,7 +13,8 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.admission import Admission, not_admitted
 from runcancel.cli.support.source import RunChoice
 from runcancel.config.references import Reference
-from runcancel.engine.hold import LISTED_EVERY, Hold, HoldListings
+from runcancel.engine import hold as hold_
+from runcancel.engine.hold import Hold, HoldListings
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.requests import Listing
 from runcancel.engine.search import born
@@ -46,7 +47,7 @@ class HoldRequest(Struct, frozen=True, kw_only=True):
             f"Hold for {duration(self.seconds)}: every run that matches {self.filters} is cancelled, also one that "
             f"starts later; at most {counted(self.max_runs, 'run')} in all",
             "The corrected run is cancelled, too, if it matches. Start it after the hold; Ctrl-C ends the hold",
-            f"Each scope is listed at most once in {duration(LISTED_EVERY)}",
+            f"Each scope is listed at most once in {duration(hold_.LISTED_EVERY)}",
         )
 
     def callers(self, session: Session, choice: RunChoice) -> tuple[Caller, ...]:
@@ -106,8 +107,12 @@ def hold_request(
     if limits.max_runs is None or "max_runs" in session.request.values:
         raise UsageError("--hold needs --max-runs N, the most runs that it may cancel in all; nothing was sent")
     seconds = environment.duration("--hold", value, with_unit=True)
-    if seconds <= 0:
-        raise UsageError(f"--hold “{safe(value)}” must be longer than 0; nothing was sent", hint="as in --hold 30m")
+    if seconds < hold_.LISTED_EVERY:  # nothing would be listed before its end
+        raise UsageError(
+            f"--hold “{safe(value)}” is shorter than {duration(hold_.LISTED_EVERY)}, the time between two listings; "
+            "nothing was sent",
+            hint="as in --hold 30m",
+        )
     words = " ".join(f"{name} {safe(value)}" for name, value in by_name.items() if value)
     most = session.settings.config.caps.max_runs
     return HoldRequest(
@@ -232,7 +237,7 @@ class Holding:
             self._errors[one] = error
             self._failures[one.scope] += 1
             if before is None:
-                again = f"; it is tried again every {duration(LISTED_EVERY)}" if more else ""
+                again = f"; it is tried again every {duration(hold_.LISTED_EVERY)}" if more else ""
                 self._session.notes.say(f"{one.scope}: {one.kind} was not listed: {error.message}{again}")
         elif before is not None:
             self._session.notes.say(f"{one.scope}: {one.kind} is listed again")
@@ -240,8 +245,8 @@ class Holding:
     def _report_slow(self, one: Listing) -> None:
         """Print that a listing has no end yet: what starts there meanwhile is found later, or not at all."""
         self._session.notes.say(
-            f"{one.scope}: {one.kind} has not been listed for {duration(LISTED_EVERY)}: the listing has no reply yet; "
-            "runs that start there are found when it has"
+            f"{one.scope}: {one.kind} has not been listed for {duration(hold_.LISTED_EVERY)}: the listing has no reply "
+            "yet; runs that start there are found when it has"
         )
 
     def covered(self, choice: RunChoice) -> RunChoice:
@@ -257,6 +262,8 @@ class Holding:
     def hints(self, *, interrupted: bool) -> tuple[str, ...]:
         """What became of the hold, for the end of the report."""
         joined = f"{counted(self._joined, 'run')} joined it" if self._joined else "no run joined it"
+        if not self._tried:
+            joined = "it ended before the first listing, so what started meanwhile is not known"
         end = "ended early" if interrupted or self._is_full else "ended"
         limit = counted(self._request.max_runs, "run")
         why = f", because the limit of {limit} (--max-runs) is reached" if self._is_full else ""

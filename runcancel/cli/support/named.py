@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from runcancel import environment
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
 from runcancel.config.references import Reference, as_written, parse_all, unique
 from runcancel.errors import CloudError, JournalError, Refused, UsageError
 from runcancel.model.outcomes import Operation
+from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
 from runcancel.model.triggers import TRIGGER_VERBS
 from runcancel.text import command, quoted
@@ -29,43 +32,59 @@ _OF_CANCEL = {"run": "ref", "outcome": "run"}
 """Lines of jsonl that name a run to read, each with the key of the reference: what `list` and `cancel` print."""
 
 
-def references_of(
-    session: Session, refs: Sequence[str] | None, file: str | None, operation: str | None
-) -> list[Reference]:
-    """The references, from the one place that is given, each once.
+class NamedRuns(Struct, frozen=True):
+    """The runs that a reading verb is about, each once. `gaps`: why there may be others that are not named."""
 
-    Raises `UsageError` for none or several places or an incomplete list, `CloudError` for an operation that is not in
-    the journal.
+    references: Sequence[Reference]
+    gaps: tuple[Problem, ...] = ()
+
+
+def named_runs(session: Session, refs: Sequence[str] | None, file: str | None, operation: str | None) -> NamedRuns:
+    """The runs, from the one place that is given.
+
+    Raises `UsageError` for none or several places, `CloudError` for an operation that is not in the journal.
     """
     ways = {"references": bool(refs), "--from": file is not None, "--operation": operation is not None}
     used = [way for way, value in ways.items() if value]
     if len(used) > 1:
         raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
     if file is not None:
-        return list(read_file(session, environment.plain_file("--from", file), keys=_OF_CANCEL).references)
+        return _of_file(session, environment.plain_file("--from", file))
     if operation is not None:
-        return list(of_operation(session, operation))
+        return NamedRuns(of_operation(session, operation))
     if not refs:
         raise UsageError(
             "missing argument REF; nothing was sent",
             hint=f"name runs, or a list: -f FILE, or an operation: --operation {LAST}",
         )
-    return list(parse_all(refs))
+    return NamedRuns(parse_all(refs))
 
 
-def read_file(
-    session: Session, name: str, *, keys: dict[str, str] | None = None, allow_incomplete: bool = False
-) -> "ReferenceList":
+def _of_file(session: Session, name: str) -> NamedRuns:
+    """The runs of a list. What an incomplete one lacks hides none of those that it has."""
+    from runcancel.engine.saved import read_list
+
+    reference_list = read_list(text_of_input(session, name), called(name), keys=_OF_CANCEL)
+    if reference_list.cut:
+        session.notes.say(f"note: {called(name)} was cut by --limit; only the runs in it are read")
+    if reference_list.complete or reference_list.cut:
+        return NamedRuns(reference_list.references)
+    gap = Problem(
+        code=Reason.UNPROVEN, message=f"{called(name)} is an incomplete list: it is marked so, or it was cut off"
+    )
+    return NamedRuns(reference_list.references, (gap,))
+
+
+def read_file(session: Session, name: str, *, allow_incomplete: bool = False) -> "ReferenceList":
     """A list of references out of a file or of stdin (`-`), whole unless `allow_incomplete`. Raises `UsageError`."""
     from runcancel.engine.saved import read_list
 
-    text = text_of_input(session, name)
-    listed = read_list(text, called(name)) if keys is None else read_list(text, called(name), keys=keys)
+    listed = read_list(text_of_input(session, name), called(name))
     if not listed.complete and not allow_incomplete:
         hint = f"To list everything: {session.command('list', '--limit', '0', '-o', 'jsonl')}"
         raise UsageError(
             f"{called(name)} is an incomplete list: it is marked so, or it was cut off; nothing was sent",
-            hint=hint if keys is not None else f"{hint}   To proceed anyway: add --allow-incomplete",
+            hint=f"{hint}   To proceed anyway: add --allow-incomplete",
         )
     return listed
 

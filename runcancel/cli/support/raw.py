@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from runcancel.cli.session import Session
+from runcancel.cli.support.named import NamedRuns
 from runcancel.cli.support.stream import in_chunks
-from runcancel.config.references import Reference
 from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model.logs import Capture
 from runcancel.model.runs import InvocationFilter, Problem, Ref
@@ -13,18 +13,18 @@ from runcancel.model.states import Reason
 from runcancel.render import End, raw
 
 
-def write_raw(session: Session, references: Sequence[Reference], criteria: InvocationFilter, *, chunk: int) -> int:
+def write_raw(session: Session, subject: NamedRuns, criteria: InvocationFilter, *, chunk: int) -> int:
     """Write what one target wrote, byte for byte, and return the exit code.
 
     Raises `UsageError` for a terminal, for several runs and for several targets; then nothing was written.
     """
     if session.out.is_terminal:
         raise UsageError("--raw does not write to a terminal; nothing was sent", hint="redirect it: > FILE")
-    if len(references) > 1:
-        raise UsageError(f"--raw takes one run, and {len(references)} are named; nothing was sent")
+    if len(subject.references) > 1:
+        raise UsageError(f"--raw takes one run, and {len(subject.references)} are named; nothing was sent")
     answer = raw(out=sys.stdout, notes=session.notes)
-    (result,) = session.look_up(references, full=False)
-    problems = [] if result.problem is None else [result.problem]
+    (result,) = session.look_up(subject.references, full=False)
+    problems = [*subject.gaps, *(() if result.problem is None else (result.problem,))]
     notes: list[str] = []
     if result.snapshot is not None:
         ref = result.snapshot.run.ref

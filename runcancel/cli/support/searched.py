@@ -88,6 +88,12 @@ def unsearched(scopes: Sequence[Scope], query: Query) -> tuple[str, ...]:
         f"{name} {kind} not searched: {provider(name).title} does not list {_facts(facts)}"
         for (name, kind), facts in missing.items()
     )
+    if query.kinds and not query.include_schedules:
+        notes += tuple(
+            f"{name} {kind.name}: runs that are schedules are left out (--include-schedules)"
+            for (name, _), kind in kinds.items()
+            if kind.may_repeat and kind.by_kind_only
+        )
     if notes and len(missing) == len(kinds):
         hint = "who started a run: runcancel status --who REF" if Fact.STARTED_BY in query.facts else None
         raise UsageError(f"{'; '.join(notes)}; nothing was sent", hint=hint)
@@ -116,7 +122,8 @@ def coverage(
     searched = ", ".join(_regions_by_account([scope for scope in scopes if str(scope) not in silent]))
     triggers = isinstance(query, TriggerQuery)
     possible = [name for name in PROVIDERS if not triggers or provider(name).trigger_kinds]
-    missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps, possible)))
+    unsearched_kinds = () if isinstance(query, TriggerQuery) or not searched else _by_kind_only(scopes, query)
+    missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps, possible), *unsearched_kinds))
     where = " in the scopes that replied" if gaps else ""
     nothing = f"No {'triggers' if triggers else 'runs'} match{where}{also}. Searched {searched}"
     if not searched:
@@ -124,6 +131,14 @@ def coverage(
     line = f"{nothing}; not searched: {missing}." if missing else f"{nothing}."
     hints = "; ".join(_hints(session, query))
     return (line, f"{hints[:1].upper()}{hints[1:]}") if hints else (line,)
+
+
+def _by_kind_only(scopes: Sequence[Scope], query: Query) -> Iterator[str]:
+    """The kinds of the searched providers that are searched only if they are named."""
+    if query.kinds:
+        return
+    for name in dict.fromkeys(scope.provider for scope in scopes):
+        yield from (f"{name} {kind.name} (--kind {kind.name})" for kind in provider(name).kinds if kind.by_kind_only)
 
 
 def _regions_by_account(scopes: Sequence[Scope]) -> Iterator[str]:

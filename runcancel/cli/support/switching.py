@@ -104,7 +104,8 @@ class Switching:
     def _limits(self) -> Limits:
         before = Limits() if self._resumed is None else self._resumed.limits
         typed = self._args.max_triggers
-        return lowest(Limits(max_runs=before.max_runs if typed is None else typed))
+        limits = Limits(max_runs=before.max_runs if typed is None else typed)
+        return lowest(limits, self._session.settings.config.caps.trigger_limits)
 
     def _show_plan(self, guard: Guard) -> int:
         session, verb = self._session, self._action.verb

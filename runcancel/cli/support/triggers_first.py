@@ -17,7 +17,7 @@ from runcancel.engine.switching import trigger_plans
 from runcancel.engine.trigger_search import origins_of, read_triggers, running_beside
 from runcancel.errors import Refused
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
-from runcancel.guards.limits import counted
+from runcancel.guards.limits import counted, lowest
 from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import DISABLE, LeftOver, Limits, Outcome, PlanItem
 from runcancel.model.runs import Ref, Scope
@@ -147,7 +147,10 @@ def admit_triggers(
     of_triggers = structs.replace(
         admission,
         guard=Guard(admission.session, dry_run=False, action=DISABLE, accounts=admission.accounts),
-        limits=Limits() if max_triggers is None else Limits(max_runs=max_triggers),
+        limits=lowest(
+            Limits() if max_triggers is None else Limits(max_runs=max_triggers),
+            admission.session.settings.config.caps.trigger_limits,
+        ),
         guarantee=None,
         sent_before=() if runs.whole is None or admission.accounts else runs.whole.triggers_elsewhere,
         action=DISABLE,

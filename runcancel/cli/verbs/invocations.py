@@ -8,7 +8,7 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import references_of
+from runcancel.cli.support.named import named_runs
 from runcancel.cli.support.stream import in_chunks
 from runcancel.config.references import nearest
 from runcancel.environment import plain
@@ -66,8 +66,9 @@ def invocations(
         parameters=parameters,
     )
     everything = not (task or status or target or limit)
-    results = session.look_up(references_of(session, refs, from_, operation), full=False)
-    problems = [result.problem for result in results if result.problem is not None]
+    subject = named_runs(session, refs, from_, operation)
+    results = session.look_up(subject.references, full=False)
+    problems = [*subject.gaps, *(result.problem for result in results if result.problem is not None)]
     snapshots = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     answer = session.writer("invocations")
     notes: list[str] = []

@@ -1,7 +1,7 @@
 """`runcancel logs`: the output of targets."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +10,10 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import references_of
+from runcancel.cli.support.named import NamedRuns, named_runs
 from runcancel.cli.support.remarks import Remarks
 from runcancel.cli.support.stream import in_chunks
-from runcancel.config.references import Reference, nearest, parse
+from runcancel.config.references import nearest, parse
 from runcancel.engine.decoding import as_text, is_encoding
 from runcancel.environment import plain
 from runcancel.errors import CloudError, UsageError, exit_of_reading
@@ -107,23 +107,23 @@ def logs(
         _check_follow(session)
     if from_ is not None and not refs:
         _check_file(session, from_)
-    references = references_of(session, refs, from_, operation)
+    subject = named_runs(session, refs, from_, operation)
     if raw:
         from runcancel.cli.support.raw import write_raw
 
-        return write_raw(session, references, criteria, chunk=_CHUNK)
-    answer, as_lines = _writer(session, prefix, several=len(references) > 1, follow=follow)
+        return write_raw(session, subject, criteria, chunk=_CHUNK)
+    answer, as_lines = _writer(session, prefix, several=len(subject.references) > 1, follow=follow)
     if follow:
         from runcancel.cli.support.follow import Follower
 
-        follower = Follower(session, references, criteria, answer, encoding=encoding_name, tail=tail, apart=as_lines)
+        follower = Follower(session, subject, criteria, answer, encoding=encoding_name, tail=tail, apart=as_lines)
         return follower.until_ended()
-    return _print(session, references, criteria, answer, encoding=encoding_name, tail=tail, apart=as_lines)
+    return _print(session, subject, criteria, answer, encoding=encoding_name, tail=tail, apart=as_lines)
 
 
 def _print(
     session: Session,
-    references: Sequence[Reference],
+    subject: NamedRuns,
     criteria: InvocationFilter,
     answer: Writer,
     *,
@@ -132,8 +132,8 @@ def _print(
     apart: bool,
 ) -> int:
     """Print the output that there is, run by run, and return the exit code. Arguments as of `Follower`."""
-    results = session.look_up(references, full=False)
-    problems = [result.problem for result in results if result.problem is not None]
+    results = session.look_up(subject.references, full=False)
+    problems = [*subject.gaps, *(result.problem for result in results if result.problem is not None)]
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     notes: list[str] = []
     for run in runs.values():

@@ -6,7 +6,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import references_of
+from runcancel.cli.support.named import named_runs
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model.runs import Problem, Ref, Run, Snapshot
 from runcancel.render import End
@@ -45,9 +45,10 @@ def status(
     with read calls only. Exit codes: 0 read, 4 not permitted, 5 not found, 7
     incomplete, 9 with --exit-status when a run failed.
     """
-    results = session.look_up(references_of(session, refs, from_, operation))
+    subject = named_runs(session, refs, from_, operation)
+    results = session.look_up(subject.references)
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
-    problems = tuple(result.problem for result in results if result.problem is not None)
+    problems = (*subject.gaps, *(result.problem for result in results if result.problem is not None))
     interrupted, stale = _follow(session, runs) if watch else (None, ())
     problems = (*problems, *stale)
     code = int(exit_of_reading(problem.code for problem in problems))

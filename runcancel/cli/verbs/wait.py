@@ -10,7 +10,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import references_of
+from runcancel.cli.support.named import named_runs
 from runcancel.cli.support.stale import Stale
 from runcancel.cli.support.watching import watch
 from runcancel.config.references import Reference, nearest
@@ -76,11 +76,11 @@ def wait(
     seconds = session.wait_timeout(timeout)
     goal_ = _Goal(goal_states, accept_reported=accept_reported or "ended" in goals)
     began = session.workers.clock.monotonic()
-    results = _listed(
-        session, references_of(session, refs, from_, operation), None if timeout is None else began + seconds
-    )
+    subject = named_runs(session, refs, from_, operation)
+    results = _listed(session, subject.references, None if timeout is None else began + seconds)
     unread = {one.unseen: one.problem for one in results if one.unseen and one.problem and one.problem.retryable}
-    problems = [one.problem for one in results if one.problem is not None and one.problem not in unread.values()]
+    problems = [*subject.gaps]
+    problems += [one.problem for one in results if one.problem is not None and one.problem not in unread.values()]
     runs = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     interrupted: int | None = None
     if runs or unread:
