@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -38,6 +39,17 @@ ENDPOINTS = ("AWS_ENDPOINT_URL", "RUNCANCEL_ALIBABA_ENDPOINT_URL", "RUNCANCEL_TE
 Serve = Callable[[socket.socket], None]
 
 
+def _read(connection: socket.socket) -> None:
+    """One whole request: what is left unread at the end resets the connection, and the answer with it."""
+    request = b""
+    while b"\r\n\r\n" not in request and (piece := connection.recv(65536)):
+        request += piece
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+    while length and len(body) < int(length[1]) and (piece := connection.recv(65536)):
+        body += piece
+
+
 @pytest.fixture
 def served() -> Iterator[Callable[[Serve], str]]:
     """Starts a server that answers every request by a function of the test; gives its URL."""
@@ -60,7 +72,7 @@ def served() -> Iterator[Callable[[Serve], str]]:
 
     def answer(connection: socket.socket, serve: Serve) -> None:
         with connection, suppress(OSError):
-            connection.recv(65536)
+            _read(connection)
             serve(connection)
 
     yield start
