@@ -70,8 +70,7 @@ class Child:
     def send_signal(self, signum: int) -> None:
         """Send a signal, unless it has ended."""
         if self.poll() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signum)
+            self._copy.signal(signum)
 
     def kill(self) -> None:
         """End it without warning."""
@@ -154,7 +153,7 @@ class Seat(fdspawn):  # type: ignore[misc]
         if not self.closed:
             super().close()
         if not self._ended(10):
-            os.kill(self.pid, signal.SIGKILL)
+            self._copy.signal(signal.SIGKILL)
             self._ended(None)
 
     def _ended(self, patience: float | None) -> bool:

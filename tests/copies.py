@@ -149,10 +149,17 @@ class _Server:
             self._watch(copy.line, lambda: self._rest(copy))
 
     def _rest(self, copy: _Copy) -> None:
-        """Whoever wanted its command run has let go."""
+        """Whoever wanted its command run has let go, or says that a signal was sent, which would reach the next one."""
+        signalled = b""
+        with suppress(OSError):
+            signalled = copy.line.recv(_MOST_STREAMS)  # type: ignore[union-attr]
         self._watched.unregister(copy.line)  # type: ignore[arg-type]
         copy.let_go()
-        self._idle.append(copy)
+        if signalled:
+            self._watched.unregister(copy.orders)
+            copy.orders.close()
+        else:
+            self._idle.append(copy)
 
     def _reap(self, woken: int) -> None:
         """Reply with the code of every copy that has ended."""

@@ -9,6 +9,8 @@ from _socket import SCM_RIGHTS, SOL_SOCKET
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "DYLD_", "MALLOC_", "OPENSSL_", "COVERAGE_")
 """Beginnings of the names of variables that are read when a program starts, or when a library is loaded."""
 NUMBER = 4  # bytes
+SIGNALLED = b"!"
+"""Through the line after the request: the copy was sent a signal, which may reach it when its command has ended."""
 
 
 def at_start(environ):  # type: ignore[no-untyped-def]

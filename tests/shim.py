@@ -5,7 +5,7 @@ import os
 import sys
 from _socket import AF_UNIX, MSG_WAITALL, SOCK_STREAM, socket
 
-from protocol import NUMBER, at_start, place, send
+from protocol import NUMBER, SIGNALLED, at_start, place, send
 
 _HANDED_ON = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
@@ -19,15 +19,26 @@ def main(listener: str, program: str, variables: dict[str, str], at: list[object
     line = socket(AF_UNIX, SOCK_STREAM)
     line.connect(listener)
     pid = int.from_bytes(line.recv(NUMBER, MSG_WAITALL), "big")
+    sent: list[int] = []
+
+    def hand_on(signum: int, _: object) -> None:
+        sent.append(signum)
+        os.kill(pid, signum)
+
     ignored = [int(each) for each in _HANDED_ON if _signal.getsignal(each) == _signal.SIG_IGN]
     for each in _HANDED_ON:
         if each not in ignored:
-            _signal.signal(each, lambda signum, _: os.kill(pid, signum))
+            _signal.signal(each, hand_on)
     request = {"argv": [program, *sys.argv[1:]], "environ": environ, "cwd": os.getcwd()}
     send(line, {**request, "descriptors": descriptors, "ignored": ignored, "umask": _umask()}, descriptors)
     for each in descriptors:
         os.close(each)
     code = int.from_bytes(line.recv(NUMBER, MSG_WAITALL), "big", signed=True)
+    if sent:
+        try:
+            line.sendall(SIGNALLED)
+        except OSError:
+            sent.clear()  # the copy has ended, too
     if code < 0:
         _signal.signal(-code, _signal.SIG_DFL)
         os.kill(os.getpid(), -code)

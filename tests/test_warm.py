@@ -1,6 +1,7 @@
 """The processes that the suite runs commands in: one after the other in a copy, and nothing of one reaches the next."""
 
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -105,10 +106,22 @@ def test_a_copy_takes_another_command_once_nobody_sends_it_signals(program: Warm
         first = _child(program, outside, "status", TENCENT)
         assert first.stdout is not None
         assert TENCENT in first.stdout.read()
-        with _child(program, outside, "version") as beside:
+        with _child(program, outside, "--version") as beside:
             assert beside.pid != first.pid
         assert first.wait() == 0
-        with _child(program, outside, "version") as after, _child(program, outside, "version") as another:
+        with _child(program, outside, "--version") as after, _child(program, outside, "--version") as another:
             if first.pid in (after.pid, another.pid):
                 return
     raise AssertionError("every command took a new copy")
+
+
+def test_a_copy_that_was_sent_a_signal_takes_no_other_command(program: Warm, outside: Outside) -> None:
+    """The command may have ended before, and the signal would reach the next one."""
+    for _ in range(20):
+        child = _child(program, outside, "--version")
+        copy = child._copy
+        assert select.select([copy.line], [], [], 20)[0], "it has ended"
+        copy.signal(signal.SIGURG)  # which does nothing
+        assert child.wait() == 0
+        with _child(program, outside, "--version") as after, _child(program, outside, "--version") as another:
+            assert copy.pid not in (after.pid, another.pid)

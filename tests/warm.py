@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from protocol import NUMBER, at_start, place, send
+from protocol import NUMBER, SIGNALLED, at_start, place, send
 
 _SERVER = Path(__file__).with_name("copies.py")
 _LONGEST_START = 60.0  # seconds
@@ -32,6 +32,13 @@ class Copy:
 
     pid: int
     line: socket.socket
+
+    def signal(self, signum: int) -> None:
+        """Send its command a signal. The copy takes no other command, which might get it instead."""
+        with suppress(OSError):
+            self.line.send(SIGNALLED)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signum)
 
     def code(self, patience: float | None) -> int:
         """The exit code of its command (minus the number of a signal). Raises `TimeoutError`."""
@@ -98,7 +105,7 @@ class Warm:
         copy = self.start(argv, (from_us, out, err), environ=environ, cwd=cwd, before=before)
         with copy.line, _Talk(to_it, stdin.encode(), (from_out, from_err)) as talk:
             if not talk.ends(copy.line, patience):
-                os.kill(copy.pid, signal.SIGKILL)
+                copy.signal(signal.SIGKILL)
                 raise subprocess.TimeoutExpired([*argv], patience)
             return copy.code(None), *(text.decode() for text in talk.shown)
 
