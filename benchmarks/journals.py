@@ -16,16 +16,15 @@ from benchmarks.fleet import ACCOUNTS, CODES, spread
 from benchmarks.measure import Sample, measured
 from benchmarks.place import RUNCANCEL, sandbox
 from benchmarks.report import Part, table
-from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.journal.base import Journal
 from runcancel.journal.postgres import PostgresDatabase
 from runcancel.journal.recorder import new_operation
 from runcancel.journal.sql import SqlJournal
 from runcancel.journal.store import VARIABLE, JournalStore
 from runcancel.model.events import Judged
-from runcancel.model.outcomes import PlanItem
+from runcancel.model.outcomes import CancelResponse, PlanItem
 from runcancel.model.runs import Ref
-from runcancel.model.states import Guarantee, State, Verdict
+from runcancel.model.states import Guarantee, RequestStatus, State, Verdict
 from tests.databases import DURABLE, NoServer, Server
 
 _FILE = "SQLite"

@@ -10,9 +10,8 @@ from runcancel.config import references
 from runcancel.config.references import Reference
 from runcancel.config.settings import gather
 from runcancel.engine.connections import Clouds
-from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, UsageError
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Outcome, PlanItem
 from runcancel.model.queries import Query
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State

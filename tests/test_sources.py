@@ -15,7 +15,6 @@ LONGER_FILES = {
     "runtime/workers.py": 375,  # one pool: its threads, its queue and its lock
     "runtime/throttle.py": 372,  # when a call may go: each part reads the same clock
     "engine/cancel.py": 365,  # one loop over events
-    "engine/verdict.py": 400,  # one judgment: each rule reads the same plan, reply and reading
     "cli/session.py": 365,  # what every verb is given
     "config/references.py": 350,  # one grammar, and what is wrong with a text that it does not read
     "sandbox/world.py": 365,  # the runs of a simulated cloud and the time in which they go on

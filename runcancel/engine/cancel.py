@@ -18,12 +18,12 @@ from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Wa
 from runcancel.engine.requests import Check, Listing, ReadChildren, Requests, Send, SideQueue, Work, internal_error
 from runcancel.engine.retry import NO_ANSWER, WaitPolicy
 from runcancel.engine.tracker import RunTracker, SendResult, Step, left_alone
-from runcancel.engine.verdict import RequestStatus, failed, selected
+from runcancel.engine.verdict import failed, selected
 from runcancel.engine.waiting import HeadStart, SilentScopes, Timers
 from runcancel.errors import Interrupted, Refused
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot
-from runcancel.model.states import Reason, Verdict
+from runcancel.model.states import Reason, RequestStatus, Verdict
 from runcancel.runtime.workers import TaskGroup, Workers
 
 if TYPE_CHECKING:

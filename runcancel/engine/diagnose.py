@@ -7,12 +7,12 @@ from msgspec import Struct, structs
 
 from runcancel.engine.connections import Clouds
 from runcancel.engine.trigger_access import examine_triggers
-from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.errors import CREDENTIALS, CloudError
+from runcancel.model.outcomes import CancelResponse
 from runcancel.model.queries import Query
 from runcancel.model.reports import PermissionCheck, TriggerCheck
 from runcancel.model.runs import Identity, InvocationFilter, Kind, Ref, Scope
-from runcancel.model.states import Reason
+from runcancel.model.states import Reason, RequestStatus
 from runcancel.model.triggers import TriggerKind
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.base import Checkup, Cloud

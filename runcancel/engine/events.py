@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from runcancel.engine.verdict import CancelResponse, RequestStatus
-from runcancel.model.outcomes import Outcome, PlanItem, Seen, Sent
+from runcancel.model.outcomes import CancelResponse, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Invocation, Ref, Run
-from runcancel.model.states import State
+from runcancel.model.states import RequestStatus, State
 
 _ACCEPTED = {RequestStatus.ACCEPTED: True, RequestStatus.ALREADY: True, RequestStatus.REFUSED: False}
 

@@ -11,8 +11,6 @@ from runcancel.engine.retry import ONE_TRY, READ_WITHIN, WaitPolicy, pause
 from runcancel.engine.verdict import (
     KEEP_READS,
     KEEP_SECONDS,
-    CancelResponse,
-    RequestStatus,
     all_over,
     judge,
     moved,
@@ -22,9 +20,9 @@ from runcancel.engine.verdict import (
 )
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Outcome, PlanItem
 from runcancel.model.runs import Problem, Snapshot
-from runcancel.model.states import Reason, Verdict
+from runcancel.model.states import Reason, RequestStatus, Verdict
 from runcancel.providers import kind_of
 
 _UNSENT = Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was sent for it")

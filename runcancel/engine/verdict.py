@@ -1,50 +1,17 @@
 """What a cancel can do and what it did: pure functions from what was seen to effects and verdicts."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from enum import StrEnum
 
-from msgspec import Struct, field, structs
+from msgspec import structs
 
 from runcancel.errors import IN_DOUBT
-from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
+from runcancel.model.outcomes import CancelResponse, InvocationOutcome, Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Run, RunName, Snapshot
-from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
+from runcancel.model.states import Effect, Guarantee, Reason, RequestStatus, State, Verdict
 from runcancel.providers import kind_of
 
 KEEP_READS = 3  # quiet readings before something is said to keep running …
 KEEP_SECONDS = 3.0  # … and how long after the accepted answer the last of them is
-
-
-class RequestStatus(StrEnum):
-    """How far the request for one run came."""
-
-    NEEDLESS = "needless"  # it was over; nothing was sent
-    ALREADY = "already"  # somebody had cancelled it before; nothing was sent
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    IN_DOUBT = "in-doubt"  # sent, and no answer proves what became of it
-    NOT_REACHED = "not-reached"  # a signal came first; nothing was sent
-
-
-class CancelResponse(Struct, frozen=True, kw_only=True):
-    """What came back for one run. `at` is the monotonic second of the answer.
-
-    `key` is the end of the id of the key that signed it: whose answer it was. `took`: seconds from its request to it.
-    `refused`: the targets that the cloud refused while it accepted the others.
-    """
-
-    status: RequestStatus = field(name="asked")  # under this name in the journals of 0.1
-    at: float | None = None
-    request_ids: tuple[str, ...] = ()
-    problem: Problem | None = None
-    key: str | None = None
-    took: float | None = None
-    refused: tuple[str, ...] = ()
-
-    @property
-    def under_way(self) -> bool:
-        """Whether a cancel is known to be at work, so that watching makes sense."""
-        return self.status in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)
 
 
 _EXPECTED = {

@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from runcancel.engine.verdict import CancelResponse
 from runcancel.model.events import JournalEvent
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Started
+from runcancel.model.outcomes import CancelResponse, Intent, Limits, Operation, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from msgspec import MsgspecError
 
-from runcancel.engine.verdict import CancelResponse
 from runcancel.journal.base import Statements
 from runcancel.journal.rows import sound
 from runcancel.model.encoding import from_json
 from runcancel.model.leases import Claim, Lease
-from runcancel.model.outcomes import PlanItem
+from runcancel.model.outcomes import CancelResponse, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Stage, Verdict
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from runcancel.engine.tracker import not_asked
-from runcancel.engine.verdict import CancelResponse, RequestStatus, failed, judge
+from runcancel.engine.verdict import failed, judge
 from runcancel.journal.base import Entry
-from runcancel.model.outcomes import Intent, InvocationOutcome, Outcome
+from runcancel.model.outcomes import CancelResponse, Intent, InvocationOutcome, Outcome
 from runcancel.model.runs import Problem
-from runcancel.model.states import Effect, Reason, Verdict
+from runcancel.model.states import Effect, Reason, RequestStatus, Verdict
 
 _UNANSWERED = CancelResponse(
     status=RequestStatus.IN_DOUBT,

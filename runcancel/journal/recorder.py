@@ -14,7 +14,6 @@ from typing import Concatenate, ParamSpec
 from msgspec import structs
 
 from runcancel.engine.events import Progress, StateChanges, sent_event
-from runcancel.engine.verdict import CancelResponse
 from runcancel.environment import this_machine, user_name
 from runcancel.errors import Interrupted, Refused, failure_text
 from runcancel.journal.base import Journal
@@ -34,7 +33,7 @@ from runcancel.model.events import (
     SearchedAgain,
 )
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Found, Intent, Limits, Operation, Outcome, PlanItem, Shard, Started
+from runcancel.model.outcomes import CancelResponse, Found, Intent, Limits, Operation, Outcome, PlanItem, Shard, Started
 from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
 from runcancel.model.triggers import Origin

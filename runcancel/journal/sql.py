@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
 from runcancel.journal import leases
 from runcancel.journal.base import Copy, Database, Entry, Journal, Statements
@@ -24,7 +23,7 @@ from runcancel.journal.rows import (
 from runcancel.model.encoding import from_json
 from runcancel.model.events import FromPlan, JournalEvent
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Started
+from runcancel.model.outcomes import CancelResponse, Intent, Limits, Operation, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
 

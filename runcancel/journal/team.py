@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
 from runcancel.journal.base import Copy, Entry, Journal
 from runcancel.journal.copies import combined, copy_of, together
@@ -19,7 +18,7 @@ from runcancel.journal.courier import Courier
 from runcancel.journal.restores import unrestored
 from runcancel.model.events import JournalEvent
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Started
+from runcancel.model.outcomes import CancelResponse, Intent, Limits, Operation, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from msgspec import Struct, structs
 
-from runcancel.engine.verdict import RequestStatus
 from runcancel.journal.base import Entry
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.restores import is_trigger
@@ -14,7 +13,7 @@ from runcancel.model.events import Confirmed, ConfirmedBy, Ended, JournalEvent, 
 from runcancel.model.incident import StateSample, Step, TimelineEntry
 from runcancel.model.outcomes import Found, Operation, Outcome, Seen, Sent
 from runcancel.model.runs import Ref, RunName
-from runcancel.model.states import State, Verdict
+from runcancel.model.states import RequestStatus, State, Verdict
 from runcancel.model.triggers import TriggerVerdict
 from runcancel.text import command
 

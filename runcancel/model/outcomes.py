@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from runcancel.model.leases import Claim
 from runcancel.model.runs import ExternalExecution, Problem, Ref, RunName, label_of
-from runcancel.model.states import Effect, Fact, Guarantee, Reason, Stage, State, Verdict
+from runcancel.model.states import Effect, Fact, Guarantee, Reason, RequestStatus, Stage, State, Verdict
 from runcancel.model.triggers import Origin, Trigger
 
 Name_co = TypeVar("Name_co", bound=RunName, covariant=True)
@@ -301,3 +301,24 @@ class Action(Struct, frozen=True):
 CANCEL = Action("cancel", "run")
 DISABLE = Action("disable", "trigger")
 ENABLE = Action("enable", "trigger")
+
+
+class CancelResponse(Struct, frozen=True, kw_only=True):
+    """What came back for one run. `at` is the monotonic second of the answer.
+
+    `key` is the end of the id of the key that signed it: whose answer it was. `took`: seconds from its request to it.
+    `refused`: the targets that the cloud refused while it accepted the others.
+    """
+
+    status: RequestStatus = field(name="asked")  # under this name in the journals of 0.1
+    at: float | None = None
+    request_ids: tuple[str, ...] = ()
+    problem: Problem | None = None
+    key: str | None = None
+    took: float | None = None
+    refused: tuple[str, ...] = ()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a cancel is known to be at work, so that watching makes sense."""
+        return self.status in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)

@@ -145,3 +145,14 @@ class Stage(StrEnum):
     OPEN = "open"  # it goes on in some process, or was killed
     INTERRUPTED = "interrupted"
     DONE = "done"
+
+
+class RequestStatus(StrEnum):
+    """How far the request for one run came."""
+
+    NEEDLESS = "needless"  # it was over; nothing was sent
+    ALREADY = "already"  # somebody had cancelled it before; nothing was sent
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    IN_DOUBT = "in-doubt"  # sent, and no answer proves what became of it
+    NOT_REACHED = "not-reached"  # a signal came first; nothing was sent

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from runcancel.engine.events import Progress, StateChanges, sent_event
-from runcancel.engine.verdict import CancelResponse
-from runcancel.model.outcomes import Found, PlanItem
+from runcancel.model.outcomes import CancelResponse, Found, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.render import Writer
 

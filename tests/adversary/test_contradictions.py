@@ -15,9 +15,10 @@ from outside import AUTOMATION, COMMAND, FANOUT, KILLED, TENCENT, WINDOW, WRITES
 from runcancel.config import references
 from runcancel.engine.planning import plan
 from runcancel.engine.tracker import not_asked
-from runcancel.engine.verdict import CancelResponse, RequestStatus, judge
+from runcancel.engine.verdict import judge
+from runcancel.model.outcomes import CancelResponse
 from runcancel.model.runs import Ref, Scope, Snapshot
-from runcancel.model.states import Verdict
+from runcancel.model.states import RequestStatus, Verdict
 from runcancel.providers import provider
 from runcancel.providers.base import Cloud, Connection
 from runcancel.runtime.throttle import Pace

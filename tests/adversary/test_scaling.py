@@ -10,12 +10,12 @@ from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import plan
 from runcancel.engine.saved import read_list
 from runcancel.engine.selection import of_found, of_named, of_plan
-from runcancel.engine.verdict import CancelResponse, RequestStatus, counted_once, judge, nothing_left_to_see
+from runcancel.engine.verdict import counted_once, judge, nothing_left_to_see
 from runcancel.guards.limits import check_limits, size
 from runcancel.guards.rulings import Ruling, Rulings
-from runcancel.model.outcomes import Limits
+from runcancel.model.outcomes import CancelResponse, Limits
 from runcancel.model.runs import Ref
-from runcancel.model.states import State
+from runcancel.model.states import RequestStatus, State
 
 P, R = State.PENDING, State.RUNNING
 

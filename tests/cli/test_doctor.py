@@ -12,9 +12,10 @@ from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
 
 from runcancel.config.references import full
 from runcancel.engine.diagnose import Examined, last_writes, with_writes
-from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.outcomes import CancelResponse
 from runcancel.model.reports import PermissionCheck
 from runcancel.model.runs import Scope
+from runcancel.model.states import RequestStatus
 from runcancel.providers.base import Checkup
 
 NO_AWS: Mapping[str, None] = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"))

@@ -32,10 +32,9 @@ from runcancel.engine.events import CombinedProgress, Shielded
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.tracker import RunTracker, Step
-from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.model.leases import Claim, Lease
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Outcome, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run, Snapshot
 from runcancel.model.states import Effect, Reason, State, Verdict
 from runcancel.providers.base import Cloud

@@ -12,8 +12,6 @@ from msgspec import structs
 from runcancel.engine.planning import plan
 from runcancel.engine.tracker import not_asked
 from runcancel.engine.verdict import (
-    CancelResponse,
-    RequestStatus,
     all_over,
     expected,
     failed,
@@ -26,9 +24,9 @@ from runcancel.engine.verdict import (
     running_tasks,
     selected,
 )
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Outcome, PlanItem
 from runcancel.model.runs import ExternalExecution, Invocation, Problem, Ref, RunName, Snapshot
-from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
+from runcancel.model.states import Effect, Guarantee, Reason, RequestStatus, State, Verdict
 
 REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
 BLIND = Problem(code=Reason.DOWN, message="503")

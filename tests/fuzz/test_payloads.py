@@ -18,12 +18,13 @@ from fuzz.budget import tries
 from fuzz.liar import Change, Liar, Telling, lies
 from runcancel.config import references
 from runcancel.engine.planning import plan
-from runcancel.engine.verdict import CancelResponse, RequestStatus, judge
+from runcancel.engine.verdict import judge
 from runcancel.errors import CloudError
 from runcancel.model.encoding import from_builtins, to_builtins
+from runcancel.model.outcomes import CancelResponse
 from runcancel.model.queries import Query
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
-from runcancel.model.states import State, Verdict
+from runcancel.model.states import RequestStatus, State, Verdict
 from runcancel.providers import kind_of, provider
 from runcancel.providers.base import Cloud, Connection
 from runcancel.render import FORMATS, End, writer

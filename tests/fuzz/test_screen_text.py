@@ -18,10 +18,10 @@ from render.samples import NOW, WINDOW
 from render.strategies import ANY_TEXT, PROBLEMS, any_of
 
 from fuzz.budget import tries
-from runcancel.engine.verdict import CancelResponse, RequestStatus
-from runcancel.model.outcomes import Operation, Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Operation, Outcome, PlanItem
 from runcancel.model.reports import ContextRow, SettingRow
 from runcancel.model.runs import Invocation, Run
+from runcancel.model.states import RequestStatus
 from runcancel.render import FORMATS, End, writer
 from runcancel.render.documents import Caller
 from runcancel.render.live.progress import progress

@@ -19,15 +19,15 @@ from journal.places import Place
 from runcancel.engine.leases import LeasedRuns, Leases
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.tracker import RunTracker, Step
-from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
+from runcancel.engine.verdict import failed
 from runcancel.journal.base import Database, Journal
 from runcancel.journal.postgres import PostgresDatabase
 from runcancel.journal.sql import SqlJournal
 from runcancel.journal.sqlite import JournalFile
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import PlanItem
+from runcancel.model.outcomes import CancelResponse, PlanItem
 from runcancel.model.runs import Problem, Ref
-from runcancel.model.states import Reason, Stage
+from runcancel.model.states import Reason, RequestStatus, Stage
 
 RUNS = tuple(Ref.parse(f"tencent:ap-guangzhou:invocation/inv-{n}") for n in range(2))
 LIFETIME, PATIENCE = 30.0, 10.0  # as the design has them

@@ -24,12 +24,11 @@ from runcancel.engine.lookup import look_up
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import of_plan
-from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError
 from runcancel.journal.base import Journal
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.journal.store import JournalStore
-from runcancel.model.outcomes import Operation, Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Operation, Outcome, PlanItem
 from runcancel.model.runs import Kind, Ref, Snapshot
 from runcancel.model.states import Guarantee, Reason, State, Verdict
 from runcancel.providers import kind_of

@@ -23,15 +23,15 @@ from outside import script
 
 from journal.made import REF, RUN, item, operation
 from journal.places import Place, opened
-from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
+from runcancel.engine.verdict import failed
 from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, FromPlan, Judged, Resumed
-from runcancel.model.outcomes import Found, Seen, Sent, Shard, Started
+from runcancel.model.outcomes import CancelResponse, Found, Seen, Sent, Shard, Started
 from runcancel.model.runs import Problem, Ref, Run, RunName
-from runcancel.model.states import Reason, Stage, State, Verdict
+from runcancel.model.states import Reason, RequestStatus, Stage, State, Verdict
 
 
 def reading(running: int) -> Run:
@@ -479,7 +479,8 @@ _FILL = """
 import resource, sys
 from pathlib import Path
 from journal.made import REF, RUN, item, operation
-from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.outcomes import CancelResponse
+from runcancel.model.states import RequestStatus
 from runcancel.journal.recorder import Recorder
 from runcancel.journal.store import JournalStore
 from runcancel.model.runs import Ref
@@ -508,7 +509,8 @@ _FULL_AT_ONCE = """
 import resource, sys
 from pathlib import Path
 from journal.made import REF, RUN, item, operation
-from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.outcomes import CancelResponse
+from runcancel.model.states import RequestStatus
 from runcancel.journal.recorder import Recorder
 from runcancel.journal.store import JournalStore
 from runcancel.model.runs import Ref
@@ -537,7 +539,9 @@ import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from journal.made import RUN, item, operation, sent
-from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
+from runcancel.model.outcomes import CancelResponse
+from runcancel.model.states import RequestStatus
+from runcancel.engine.verdict import failed
 from runcancel.journal.store import JournalStore
 from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Reason, Stage
@@ -638,7 +642,8 @@ import sys
 from pathlib import Path
 from journal.made import RUN, item, operation
 from journal.places import opened
-from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.outcomes import CancelResponse
+from runcancel.model.states import RequestStatus
 from runcancel.model.runs import Ref
 journal = opened({file!r})
 for number in range({rounds}):

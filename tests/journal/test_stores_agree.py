@@ -15,7 +15,7 @@ from msgspec import structs
 
 from journal.made import RUN, item, operation
 from journal.places import opened
-from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
+from runcancel.engine.verdict import failed
 from runcancel.errors import JournalError
 from runcancel.journal.base import Copy, Database, Entry, Journal
 from runcancel.journal.copies import combined, copy_of
@@ -23,9 +23,9 @@ from runcancel.journal.courier import Courier
 from runcancel.journal.sqlite import JournalFile
 from runcancel.journal.team import TeamJournal
 from runcancel.model.events import Ended, JournalEvent, Judged
-from runcancel.model.outcomes import Intent, Limits, Operation, PlanItem
+from runcancel.model.outcomes import CancelResponse, Intent, Limits, Operation, PlanItem
 from runcancel.model.runs import Problem, Ref
-from runcancel.model.states import Reason, Stage, Verdict
+from runcancel.model.states import Reason, RequestStatus, Stage, Verdict
 
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 RUNS = tuple(Ref.parse(f"{RUN}{n}") for n in range(4))

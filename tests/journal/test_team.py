@@ -15,15 +15,15 @@ from msgspec import structs
 from journal.made import REF, RUN, item, operation, sent
 from journal.places import opened
 from journal.proxy import Proxy
-from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
+from runcancel.engine.verdict import failed
 from runcancel.errors import Interrupted, Refused
 from runcancel.journal.base import Copy, Journal
 from runcancel.journal.copies import copy_of
 from runcancel.journal.recorder import Recorder
 from runcancel.journal.store import JournalStore
-from runcancel.model.outcomes import Operation
+from runcancel.model.outcomes import CancelResponse, Operation
 from runcancel.model.runs import Problem, Ref, RunName
-from runcancel.model.states import Reason, Stage
+from runcancel.model.states import Reason, RequestStatus, Stage
 
 ACCEPTED = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("r1",))
 NO = failed(RunName(RUN), Problem(code=Reason.DENIED, message="no"))

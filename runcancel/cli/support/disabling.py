@@ -16,10 +16,9 @@ from runcancel.engine.flow import Flow
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import Selection
 from runcancel.engine.switching import trigger_outcome
-from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import Goal, Interrupted
 from runcancel.journal.recorder import Recorder
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Outcome, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import NOT_SWITCHED, Trigger, TriggerState

@@ -6,14 +6,13 @@ from msgspec import structs
 
 from runcancel.cli.support.alive import other_process
 from runcancel.cli.support.named import no_operation, whole_id
-from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.base import Entry
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import Beside, HoldStarted, JournalEvent, SearchedAgain
 from runcancel.model.outcomes import LeftOver, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref
-from runcancel.model.states import Reason, Verdict
+from runcancel.model.states import Reason, RequestStatus, Verdict
 from runcancel.text import command
 
 

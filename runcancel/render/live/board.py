@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from msgspec import Struct, field
 
 from runcancel.engine.events import Progress
-from runcancel.engine.verdict import CancelResponse, RequestStatus
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import CancelResponse, Outcome, PlanItem
 from runcancel.model.runs import Invocation, Problem, Ref, Run, RunName, counts_of
-from runcancel.model.states import Reason, State, Verdict
+from runcancel.model.states import Reason, RequestStatus, State, Verdict
 from runcancel.render.screens.words import Piece, Pieces, readable, scope_of
 from runcancel.text import safe
 

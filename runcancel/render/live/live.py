@@ -13,8 +13,7 @@ from typing import TextIO
 from msgspec import structs
 from rich.text import Text
 
-from runcancel.engine.verdict import CancelResponse
-from runcancel.model.outcomes import PlanItem
+from runcancel.model.outcomes import CancelResponse, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.render.live.board import Board, RunProgress
 from runcancel.render.live.frame import View, frame

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from render import samples
-from runcancel.engine.verdict import CancelResponse, RequestStatus
-from runcancel.model.outcomes import Outcome
+from runcancel.model.outcomes import CancelResponse, Outcome
 from runcancel.model.runs import Ref, RunName
-from runcancel.model.states import Reason, State, Verdict
+from runcancel.model.states import Reason, RequestStatus, State, Verdict
 from runcancel.render.live.board import Board
 from runcancel.render.live.frame import View, bar, frame, shares
 from runcancel.render.screens.terminal import Terminal

@@ -9,9 +9,9 @@ from msgspec import structs
 from render import samples
 from render.screen import Clock, Screen, items, live
 from runcancel.engine.events import Progress
-from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.outcomes import CancelResponse
 from runcancel.model.runs import Ref
-from runcancel.model.states import Reason, State
+from runcancel.model.states import Reason, RequestStatus, State
 from runcancel.render.live.live import LiveProgress
 from runcancel.render.live.progress import PlainProgress, progress
 from runcancel.render.screens.terminal import Terminal, size_of

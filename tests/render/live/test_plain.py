@@ -6,9 +6,9 @@ from msgspec import structs
 
 from render import samples
 from render.screen import Clock, items
-from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.outcomes import CancelResponse
 from runcancel.model.runs import Problem, Ref
-from runcancel.model.states import Reason, State
+from runcancel.model.states import Reason, RequestStatus, State
 from runcancel.render.live.progress import PlainProgress
 from runcancel.render.sink import Sink
 
