@@ -1,7 +1,7 @@
 """`pytest --workers N`: one process collects the tests, and N copies of it run them.
 
 To collect takes seconds of a core, and so does what `copies.py` loads; each worker of pytest-xdist does both. Here
-the pieces of work are numbers in pipes, whoever is free reads the next one, and reports come back through sockets.
+the pieces of work are numbers in a pipe, whoever is free reads the next one, and reports come back through sockets.
 """
 
 import os
@@ -11,10 +11,11 @@ import signal
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
+from random import Random
 from typing import Any, NoReturn
 
 import pytest
@@ -23,24 +24,22 @@ from _pytest.runner import runtestprotocol
 _LENGTH = 4  # bytes
 _NUMBER = 2  # bytes
 _MOST_IN_A_PIECE = 8  # tests of one file: they share what its fixtures start
-_SLOW_FILES = (
-    "tests/adversary/test_answers.py",
-    "tests/fuzz/test_payloads.py",
-    "tests/adversary/test_echoes.py",
-    "tests/faults/test_schedules.py",
-    "tests/faults/test_flow.py",
-    "tests/cli/test_wait.py",
-    "tests/test_scaling.py",
-    "tests/cli/test_scopes.py",
-    "tests/journal/test_resume.py",
-    "tests/sandbox/test_demo.py",
-    "tests/faults/test_trigger_campaign.py",
-    "tests/faults/test_campaign.py",
-    "tests/faults/test_cancel_and_disable.py",
-    "tests/faults/test_team_kills.py",
-    "tests/cli/test_switching.py",
+_SLOW_FILES = frozenset(
+    {
+        *("tests/adversary/test_answers.py", "tests/adversary/test_echoes.py", "tests/adversary/test_plans.py"),
+        *("tests/cli/test_calls.py", "tests/cli/test_examples.py", "tests/cli/test_rates.py"),
+        *("tests/cli/test_scopes.py", "tests/cli/test_stop_running.py", "tests/cli/test_switching.py"),
+        *("tests/cli/test_wait.py", "tests/faults/test_campaign.py", "tests/faults/test_cancel_and_disable.py"),
+        *("tests/faults/test_flow.py", "tests/faults/test_kills.py", "tests/faults/test_late_children.py"),
+        *("tests/faults/test_schedules.py", "tests/faults/test_team_kills.py", "tests/faults/test_trigger_campaign.py"),
+        *("tests/faults/test_trigger_kills.py", "tests/fuzz/test_payloads.py", "tests/journal/test_leases.py"),
+        *("tests/journal/test_resume.py", "tests/journal/test_stores_agree.py", "tests/providers/aws/test_moto.py"),
+        *("tests/sandbox/test_demo.py", "tests/test_scaling.py"),
+    }
 )
-"""Files with tests that wait or work for many seconds: all would wait for one that begins last. Each is a piece."""
+"""Files with tests that take many seconds: all would wait for one that begins last. Each is a piece."""
+_SLOW_BEGIN_BY = 0.7  # of the others
+_SINGLE_FROM = 0.8  # of the others
 
 
 class Workers:
@@ -66,15 +65,11 @@ class Workers:
             return None
         assert threading.active_count() == 1, "a process with threads cannot be copied"
         pieces = _pieces(session.items)
-        slow = sum(_is_slow(session.items[places[0]]) for places in pieces)
-        queues = [_queue(range(slow)), _queue(range(slow, len(pieces)))]
-        # Slow tests wait more than they work: while half of the copies run them, the others keep the processors busy.
-        copies = [
-            _Copy(session, f"gw{number}", pieces, queues if number % 2 else queues[::-1])
-            for number in range(min(self._number, len(pieces)))
-        ]
-        for queue in queues:
-            os.close(queue)
+        queue, numbers = os.pipe()
+        os.write(numbers, b"".join(number.to_bytes(_NUMBER) for number in range(len(pieces))))
+        os.close(numbers)
+        copies = [_Copy(session, f"gw{number}", pieces, queue) for number in range(min(self._number, len(pieces)))]
+        os.close(queue)
         try:
             _Collector(session).collect(copies)
         finally:
@@ -83,35 +78,32 @@ class Workers:
         return True
 
 
-def _queue(numbers: Iterable[int]) -> int:
-    """A pipe out of which these numbers come, and then its end."""
-    queue, entrance = os.pipe()
-    os.write(entrance, b"".join(number.to_bytes(_NUMBER) for number in numbers))
-    os.close(entrance)
-    return queue
-
-
-def _is_slow(item: pytest.Item) -> bool:
-    return item.nodeid.partition("::")[0] in _SLOW_FILES
-
-
 def _pieces(items: Sequence[pytest.Item]) -> Sequence[Sequence[int]]:
-    """What one copy runs in a row, as places in the list. The slow files are first."""
-    slow: dict[str, list[Sequence[int]]] = {name: [] for name in _SLOW_FILES}
+    """What one copy runs in a row, as places in the list.
+
+    What waits and what works are mixed, so that the processors always have something to do: the same way every time.
+    Slow tests begin early enough, and the last pieces are single tests, so that all copies end at the same time.
+    """
+    slow: list[Sequence[int]] = []
     others: list[Sequence[int]] = []
     for name, places in groupby(range(len(items)), lambda at: items[at].nodeid.partition("::")[0]):
         numbers = [*places]
-        size = 1 if name in slow else _MOST_IN_A_PIECE
-        slow.get(name, others).extend(numbers[at : at + size] for at in range(0, len(numbers), size))
-    return [*chain.from_iterable(slow.values()), *others]
+        size, into = (1, slow) if name in _SLOW_FILES else (_MOST_IN_A_PIECE, others)
+        into.extend(numbers[at : at + size] for at in range(0, len(numbers), size))
+    mixed = Random(0)
+    mixed.shuffle(slow)
+    mixed.shuffle(others)
+    late = round(len(others) * _SINGLE_FROM)
+    others[late:] = [[place] for piece in others[late:] for place in piece]
+    order = [(at / len(slow) * _SLOW_BEGIN_BY, piece) for at, piece in enumerate(slow)]
+    order += [(at / len(others), piece) for at, piece in enumerate(others)]
+    return [piece for _, piece in sorted(order)]
 
 
 class _Copy:
     """A copy of this process, as this process sees it."""
 
-    def __init__(
-        self, session: pytest.Session, name: str, pieces: Sequence[Sequence[int]], queues: Sequence[int]
-    ) -> None:
+    def __init__(self, session: pytest.Session, name: str, pieces: Sequence[Sequence[int]], queue: int) -> None:
         self.name = name
         self.running: pytest.Item | None = None
         base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
@@ -119,7 +111,7 @@ class _Copy:
         self.pid = os.fork()
         if self.pid == 0:
             self.line.close()
-            _live(session, base / name, pieces, queues, theirs)
+            _live(session, base / name, pieces, queue, theirs)
         theirs.close()
 
     def received(self) -> tuple[str, Any] | None:
@@ -197,7 +189,7 @@ class _Collector:
 
 
 def _live(
-    session: pytest.Session, base: Path, pieces: Sequence[Sequence[int]], queues: Sequence[int], line: socket.socket
+    session: pytest.Session, base: Path, pieces: Sequence[Sequence[int]], queue: int, line: socket.socket
 ) -> NoReturn:
     """What a copy does until no piece is left."""
     code = 1
@@ -211,20 +203,19 @@ def _live(
         capture.stop_global_capturing()  # its files are those of the process that this one is a copy of
         capture.start_global_capturing()
         config.pluginmanager.register(_Sender(session, line))
-        _run(session, _numbers(pieces, queues, line))
+        _run(session, _numbers(pieces, queue, line))
         code = 0
     except BaseException:  # noqa: BLE001 - a copy must not go on with what only the first process does
         traceback.print_exc()
     os._exit(code)
 
 
-def _numbers(pieces: Sequence[Sequence[int]], queues: Sequence[int], line: socket.socket) -> Iterator[int]:
-    for queue in queues:
-        while piece := os.read(queue, _NUMBER):
-            for number in pieces[int.from_bytes(piece)]:
-                if select.select([line], [], [], 0)[0]:  # closed on the other side
-                    return
-                yield number
+def _numbers(pieces: Sequence[Sequence[int]], queue: int, line: socket.socket) -> Iterator[int]:
+    while piece := os.read(queue, _NUMBER):
+        for number in pieces[int.from_bytes(piece)]:
+            if select.select([line], [], [], 0)[0]:  # closed on the other side
+                return
+            yield number
 
 
 def _run(session: pytest.Session, numbers: Iterator[int]) -> None:
