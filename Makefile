@@ -40,13 +40,13 @@ MEMORY = $(shell [ -w /dev/shm ] && [ $$(df -Pk /dev/shm | awk 'END {print $$4}'
   ! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm)
 
 # The first time two processes rewrite the asserts of 200 files, each those of one half: the one that collects finds it done.
-# Sixteen workers, for a test waits more than it works: with eight, two cores were idle for a part of the time.
+# Twenty workers, for a test waits more than it works: with eight, two cores were idle for a part of the time.
 test: export PYTHONDONTWRITEBYTECODE =
 test: export PYTEST_DEBUG_TEMPROOT = $(MEMORY)
 test: $(VENV)/.installed-dev
 	@ls tests/__pycache__/conftest.*-pytest-*.pyc >/dev/null 2>&1 || { $(BIN)/python -m pytest -q --collect-only tests/cli >/dev/null & \
 	$(BIN)/python -m pytest -q --collect-only --ignore=tests/cli >/dev/null; wait; }
-	$(BIN)/python -m pytest -q --workers 16 -o tmp_path_retention_policy=failed
+	$(BIN)/python -m pytest -q --workers 20 -o tmp_path_retention_policy=failed
 
 quick: export PYTHONDONTWRITEBYTECODE =
 quick: $(VENV)/.installed-dev
