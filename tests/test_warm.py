@@ -117,7 +117,7 @@ def test_a_copy_takes_another_command_once_nobody_sends_it_signals(program: Warm
 
 def test_a_copy_that_was_sent_a_signal_takes_no_other_command(program: Warm, outside: Outside) -> None:
     """The command may have ended before, and the signal would reach the next one."""
-    for _ in range(20):
+    for _ in range(4):
         child = _child(program, outside, "--version")
         copy = child._copy
         assert select.select([copy.line], [], [], 20)[0], "it has ended"
