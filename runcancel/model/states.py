@@ -154,5 +154,5 @@ class RequestStatus(StrEnum):
     ALREADY = "already"  # somebody had cancelled it before; nothing was sent
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    IN_DOUBT = "in-doubt"  # sent, and no answer proves what became of it
+    IN_DOUBT = "in-doubt"  # sent, and no reply proves whether it was accepted
     NOT_REACHED = "not-reached"  # a signal came first; nothing was sent
