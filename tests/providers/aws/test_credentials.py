@@ -139,25 +139,23 @@ def test_sts_is_asked_in_the_partition_of_the_role(
 class Source:
     """Keys with nine minutes left, for which botocore asks anew at each use; what it answers is set by the test."""
 
-    def __init__(self, start: float) -> None:
+    def __init__(self) -> None:
         self.times = 0
         self.down = False
-        self._start = start
+        self.start = self.now = time.time()
         self.keys = RefreshableCredentials.create_from_metadata(self._ask(), refresh_using=self._ask, method="role")
 
     def _ask(self) -> dict[str, str]:
         self.times += 1
         if self.down:
             raise CloudError(Reason.DOWN, "HTTP 503")
-        end = datetime.fromtimestamp(self._start + 540, UTC).isoformat()
+        end = datetime.fromtimestamp(self.start + 540, UTC).isoformat()
         return {"access_key": f"AKIA{self.times}", "secret_key": "s", "token": "t", "expiry_time": end}
 
 
 def test_a_renewal_that_fails_leaves_the_old_keys_while_they_are_good() -> None:
-    start = time.time()
-    now = [start]
-    source = Source(start)
-    keys = Once(source.keys, "role ops", now=lambda: now[0])
+    source = Source()
+    keys = Once(source.keys, "role ops", now=lambda: source.now)
 
     first = keys.get_frozen_credentials()
     source.down = True
@@ -165,11 +163,11 @@ def test_a_renewal_that_fails_leaves_the_old_keys_while_they_are_good() -> None:
     assert keys.get_frozen_credentials() == first
     assert source.times == times, "it is asked once a minute"
     for minutes in range(2, 9):
-        now[0] = start + 60 * minutes
+        source.now = source.start + 60 * minutes
         assert keys.get_frozen_credentials() == first
     assert source.times == times + 7
 
-    now[0] = start + 541
+    source.now = source.start + 541
     for _ in range(2):
         with pytest.raises(CloudError, match="role ops: HTTP 503") as ended:
             keys.get_frozen_credentials()
@@ -178,15 +176,13 @@ def test_a_renewal_that_fails_leaves_the_old_keys_while_they_are_good() -> None:
 
 
 def test_keys_that_end_soon_are_renewed_once_the_source_is_back() -> None:
-    start = time.time()
-    now = [start]
-    source = Source(start)
-    keys = Once(source.keys, "role ops", now=lambda: now[0])
+    source = Source()
+    keys = Once(source.keys, "role ops", now=lambda: source.now)
 
     first = keys.get_frozen_credentials()
     source.down = True
-    now[0] = start + 100
+    source.now = source.start + 100
     assert keys.get_frozen_credentials() == first
     source.down = False
-    now[0] = start + 200
+    source.now = source.start + 200
     assert keys.get_frozen_credentials() != first
